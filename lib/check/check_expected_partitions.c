@@ -23,8 +23,8 @@ struct options {
 };
 
 static const struct etl_option options[] = {
-	{.name = "min", .type = ETL_OPT_INT, .offset = offsetof(struct options, min), .fallback =
-		"1",
+	{.name = "min", .type = ETL_OPT_INT, .offset = offsetof(struct options, min),
+		.fallback = "1",
 		.min = 1, .max = 1e12, .help = "records of a partition in the units of the run"},
 	{.name = "partitions", .type = ETL_OPT_STRINGS, .offset = offsetof(struct options,
 		partitions),

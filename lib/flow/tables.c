@@ -27,8 +27,8 @@ void etl_tables_fini(struct etl_tables *tables)
 	*tables = (struct etl_tables){0};
 }
 
-const struct etl_table *etl_tables_find(const struct etl_tables *tables, const struct
-	etl_table_place *place)
+const struct etl_table *etl_tables_find(const struct etl_tables *tables,
+	const struct etl_table_place *place)
 {
 	for (size_t i = 0; i < tables->n; i++)
 		if (tables->items[i].place == place)
@@ -166,8 +166,8 @@ static int open_file(const char *path, struct etl_error *err)
 	return etl_error_set(err, ETL_PERMANENT, "lookup.file", "it is no regular file");
 }
 
-static int read_file(const struct etl_table_place *place, struct etl_table *table, struct etl_error
-	*err)
+static int read_file(const struct etl_table_place *place, struct etl_table *table,
+	struct etl_error *err)
 {
 	const struct etl_layout whole = {.records = ""};
 	struct lines lines = {.place = place, .table = table};
@@ -198,12 +198,11 @@ static int check_filled(const struct etl_table *table, struct etl_error *err)
 		"there is no document that 'on' could find: is the name right?");
 }
 
-static int load(const struct etl_run *run, const struct etl_table_place *place, struct etl_table
-	*table,
-	struct etl_error *err)
+static int load(const struct etl_run *run, const struct etl_table_place *place,
+	struct etl_table *table, struct etl_error *err)
 {
-	int rc = place->file ? read_file(place, table, err) : read_collection(run, place, table,
-		err);
+	int rc = place->file ? read_file(place, table, err) :
+			       read_collection(run, place, table, err);
 
 	if (rc == 0)
 		rc = check_filled(table, err);

@@ -20,7 +20,7 @@ struct etl_tables {
 int etl_tables_load(const struct etl_run *run, struct etl_tables *tables, struct etl_error *err);
 void etl_tables_fini(struct etl_tables *tables);
 /* Lent; NULL if the job's transforms tell of no such place. */
-const struct etl_table *etl_tables_find(const struct etl_tables *tables, const struct
-	etl_table_place *place);
+const struct etl_table *etl_tables_find(const struct etl_tables *tables,
+	const struct etl_table_place *place);
 
 #endif

@@ -306,8 +306,7 @@ static int check_lost(const struct etl_decode *d, struct etl_error *err)
 		return 0;
 	return etl_error_set(err, ETL_BUG, "reshape.lost",
 		"%llu records came and %llu were made of them, but %llu went on and %llu were "
-		"folded: reshape "
-		"has lost some without a word", (unsigned long long)d->came,
+		"folded: reshape has lost some without a word", (unsigned long long)d->came,
 		(unsigned long long)d->shaped.unfolded, (unsigned long long)d->given,
 		(unsigned long long)d->shaped.folded);
 }

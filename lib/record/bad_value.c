@@ -57,9 +57,8 @@ static bool compile_value(const struct etl_node *node, const char *what, struct 
 	return ok;
 }
 
-bool etl_bad_compile(const struct etl_bad_options *options, struct etl_bad_rule *rule, const char
-	*what,
-	const struct etl_conf_env *env)
+bool etl_bad_compile(const struct etl_bad_options *options, struct etl_bad_rule *rule,
+	const char *what, const struct etl_conf_env *env)
 {
 	const struct etl_node *asks = NULL;
 

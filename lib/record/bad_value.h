@@ -13,8 +13,8 @@
 
 enum etl_bad_value { ETL_BAD_REJECT, ETL_BAD_NULL, ETL_BAD_TEXT, ETL_BAD_DEFAULT };
 
-/* As configured: rows of type ETL_OPT_NODE, because a plain null is a word here. NULL = not said.
- * */
+/* As configured: rows of type ETL_OPT_NODE, because a plain null is a word here. NULL = not
+ * said. */
 struct etl_bad_options {
 	const struct etl_node *on_bad, *absent, *fallback;
 };
@@ -27,9 +27,8 @@ struct etl_bad_rule {
 
 /* `what` is the plugin's name. False, with errors in env->diag, if a word is none, or `default` and
  * the words do not fit. Loader's thread. */
-bool etl_bad_compile(const struct etl_bad_options *options, struct etl_bad_rule *rule, const char
-	*what,
-	const struct etl_conf_env *env);
+bool etl_bad_compile(const struct etl_bad_options *options, struct etl_bad_rule *rule,
+	const char *what, const struct etl_conf_env *env);
 
 /* What stands in place of a value by the words NULL and DEFAULT; without a name. */
 struct etl_element etl_bad_element(const struct etl_bad_rule *rule, enum etl_bad_value word);

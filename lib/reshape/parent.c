@@ -120,8 +120,8 @@ void etl_parent_take_only(struct etl_parent *parent, const struct etl_record *re
 	sort_fields(parent);
 }
 
-bool etl_parent_fits(const struct etl_parent *parent, size_t more, uint64_t n, struct etl_batch
-	*out)
+bool etl_parent_fits(const struct etl_parent *parent, size_t more, uint64_t n,
+	struct etl_batch *out)
 {
 	size_t common = parent->bytes + more;
 
@@ -129,8 +129,7 @@ bool etl_parent_fits(const struct etl_parent *parent, size_t more, uint64_t n, s
 		return true;
 	etl_reshape_reject(parent->env, out, parent->record, parent->rule, "",
 		"%" PRIu64 " records with %zu bytes each of what they have in common are more "
-		"than one may "
-		"make", n, common);
+		"than one may make", n, common);
 	return false;
 }
 

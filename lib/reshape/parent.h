@@ -27,8 +27,8 @@ struct etl_parent {
 	size_t n_made, made_cap, made_bytes;
 };
 
-void etl_parent_open(struct etl_parent *parent, const struct etl_reshape_env *env, const char
-	*rule);
+void etl_parent_open(struct etl_parent *parent, const struct etl_reshape_env *env,
+	const char *rule);
 void etl_parent_close(struct etl_parent *parent);
 
 /* Another record: its fields, but for what these lead to (NULL = nothing), are in common. `record`
@@ -41,8 +41,8 @@ void etl_parent_take_only(struct etl_parent *parent, const struct etl_record *re
 
 /* False, and the record is a reject of `out`, if `n` records, with the fields in common and `more`
  * bytes in each, would be more than one may make. */
-bool etl_parent_fits(const struct etl_parent *parent, size_t more, uint64_t n, struct etl_batch
-	*out);
+bool etl_parent_fits(const struct etl_parent *parent, size_t more, uint64_t n,
+	struct etl_batch *out);
 
 /* A field of the record that is made next; lent until etl_parent_give. `key` takes the place of its
  * own name, NULL = it keeps it. */
@@ -55,8 +55,8 @@ static inline void etl_parent_forget(struct etl_parent *parent)
 }
 /* All members of a document. */
 void etl_parent_put_members(struct etl_parent *parent, const struct etl_element *document);
-/* The record goes to `out`: common fields, then the made ones. One that is too large is a reject.
- * */
+/* The record goes to `out`: common fields, then the made ones. One that is too large is a
+ * reject. */
 void etl_parent_give(struct etl_parent *parent, struct etl_batch *out);
 /* What was made so far, without the fields in common, is a reject of `out`. */
 void etl_parent_refuse(struct etl_parent *parent, struct etl_batch *out, const char *path,

@@ -84,9 +84,8 @@ void etl_reshape_reject(const struct etl_reshape_env *env, struct etl_batch *out
 	const struct etl_record *record, const char *rule, const char *path, const char *fmt, ...)
 	__attribute__((format(printf, 6, 7)));
 
-static inline void etl_reshape_count(const struct etl_reshape_env *env, etl_wall time, uint64_t
-	made,
-	uint64_t gone)
+static inline void etl_reshape_count(const struct etl_reshape_env *env, etl_wall time,
+	uint64_t made, uint64_t gone)
 {
 	if (env->count && (made || gone))
 		env->count(env->ctx, time, made, gone);

@@ -33,8 +33,7 @@ static const struct etl_option options[] = {
 		.help = "the columns; without it every array is one"},
 	{.name = "on_bad", .type = ETL_OPT_NODE, .offset = AT(bad.on_bad),
 		.help = "a column of `fields` is no array: reject (default), null, text (it "
-			"stands in each "
-			"record), default"},
+			"stands in each record), default"},
 	{.name = "absent", .type = ETL_OPT_NODE, .offset = AT(bad.absent),
 		.help = "one is not there: reject (default), null, text (it stays away), default"},
 	{.name = "default", .type = ETL_OPT_NODE, .offset = AT(bad.fallback),
@@ -76,8 +75,7 @@ static void compile(void *self, const struct etl_node *node, const struct etl_co
 		if (*o->fields.items[i] == '/') {
 			etl_diag_add(env->diag, &o->fields.nodes[i]->mark, ETL_DIAG_RANGE,
 				"in: /the/document", NULL, "'fields' in 'columns' of %s are "
-				"names: 'in' says "
-				"where they are", env->what);
+				"names: 'in' says where they are", env->what);
 			return;
 		}
 	}
@@ -112,9 +110,8 @@ static uint64_t length_of(struct etl_cursor values)
 }
 
 /* False, with a reject, if it has not the length of the others. */
-static bool add_array(struct columns *c, const struct etl_element *e, const struct etl_record
-	*record,
-	struct etl_batch *out)
+static bool add_array(struct columns *c, const struct etl_element *e,
+	const struct etl_record *record, struct etl_batch *out)
 {
 	struct column column = {.key = e->key, .key_len = e->key_len, .is_array = true};
 	uint64_t n;
@@ -171,9 +168,8 @@ static bool add_named(struct columns *c, const struct etl_element *of, const cha
 }
 
 /* Without `fields`: arrays are columns, and what stands beside them is in each record. */
-static bool add_all(struct columns *c, const struct etl_element *of, const struct etl_record
-	*record,
-	struct etl_batch *out)
+static bool add_all(struct columns *c, const struct etl_element *of,
+	const struct etl_record *record, struct etl_batch *out)
 {
 	struct etl_cursor cursor;
 	struct etl_element e;
@@ -188,9 +184,8 @@ static bool add_all(struct columns *c, const struct etl_element *of, const struc
 }
 
 /* With `fields`: what of the document is no column stands in each record as well. */
-static bool add_fields(struct columns *c, const struct etl_element *of, const struct etl_record
-	*record,
-	struct etl_batch *out)
+static bool add_fields(struct columns *c, const struct etl_element *of,
+	const struct etl_record *record, struct etl_batch *out)
 {
 	const struct etl_strings *fields = &c->options->fields;
 	struct etl_cursor cursor;
@@ -207,9 +202,8 @@ static bool add_fields(struct columns *c, const struct etl_element *of, const st
 }
 
 /* The document with the columns; false, with a reject, if there is none. */
-static bool find_document(struct columns *c, const struct etl_record *record, struct etl_element
-	*of,
-	struct etl_batch *out)
+static bool find_document(struct columns *c, const struct etl_record *record,
+	struct etl_element *of, struct etl_batch *out)
 {
 	const struct options *o = c->options;
 

@@ -35,8 +35,7 @@ static const struct etl_option options[] = {
 			"each record"},
 	{.name = "on_bad", .type = ETL_OPT_NODE, .offset = AT(bad.on_bad),
 		.help = "a member is no document, and there is no `as`: reject (default), null, "
-			"text (it "
-			"stands under its name), default"},
+			"text (it stands under its name), default"},
 	{.name = "absent", .type = ETL_OPT_NODE, .offset = AT(bad.absent),
 		.help = "`in` leads to no document: reject (default), null, text (the record as "
 			"it is), default"},

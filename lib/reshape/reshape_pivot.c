@@ -34,15 +34,14 @@ const struct etl_option etl_pivot_options[] = {
 	{.name = "fields", .type = ETL_OPT_STRINGS, .offset = AT(fields),
 		.help = "the names that may come, in the order of the record; without it all "
 			"that come"},
-	{.name = "duplicates", .type = ETL_OPT_WORD, .offset = AT(duplicates), .words =
-		duplicate_words,
+	{.name = "duplicates", .type = ETL_OPT_WORD, .offset = AT(duplicates),
+		.words = duplicate_words,
 		.fallback = "reject",
 		.help = "a name twice with different values: reject the later row, keep the "
 			"first, or the last"},
 	{.name = "absent", .type = ETL_OPT_NODE, .offset = AT(bad.absent),
 		.help = "one of `fields` did not come: text (it stays away, default), null, "
-			"default, reject "
-			"(the record)"},
+			"default, reject (the record)"},
 	{.name = "default", .type = ETL_OPT_NODE, .offset = AT(bad.fallback),
 		.help = "its value, of absent: default"},
 	{0}};
@@ -279,8 +278,8 @@ static bool meet_again(struct etl_pivot *p, struct cell *cell, const struct etl_
 	return false;
 }
 
-/* The thing's name in the row, and its place among `fields`; NULL, with a reject, if it has none.
- * */
+/* The thing's name in the row, and its place among `fields`; NULL, with a reject, if it has
+ * none. */
 static const char *name_of(const struct etl_pivot *p, const struct etl_record *row, size_t *rank,
 	struct etl_batch *out)
 {
@@ -396,8 +395,8 @@ static void write_cell(struct etl_writer *w, const char *name, const struct etl_
 
 /* With `fields`: what came and what did not, in their order. The name of the first that lacks a
  * value that it must have, or NULL. */
-static const char *write_fields(const struct etl_pivot *p, const struct group *g, struct etl_writer
-	*w)
+static const char *write_fields(const struct etl_pivot *p, const struct group *g,
+	struct etl_writer *w)
 {
 	const struct etl_pivot_options *o = p->options;
 	const struct etl_element missing = etl_bad_element(&o->rule, o->rule.absent);

@@ -32,8 +32,7 @@ static const struct etl_option options[] = {
 		.help = "name or JSON Pointer of the list of rows"},
 	{.name = "absent", .type = ETL_OPT_NODE, .offset = AT(bad.absent),
 		.help = "a row has fewer values than names: reject (default), null, text (the "
-			"fields stay "
-			"away), default"},
+			"fields stay away), default"},
 	{.name = "default", .type = ETL_OPT_NODE, .offset = AT(bad.fallback),
 		.help = "the value of these fields, of absent: default"},
 	{0}};
@@ -147,8 +146,8 @@ static bool take(struct rows *r, const struct etl_record *record, struct etl_bat
 	return etl_parent_fits(&r->parent, names, n, out);
 }
 
-static void refuse(struct rows *r, const struct etl_element *row, struct etl_batch *out, const char
-	*why)
+static void refuse(struct rows *r, const struct etl_element *row, struct etl_batch *out,
+	const char *why)
 {
 	etl_parent_put(&r->parent, "row", 3, row);
 	etl_parent_refuse(&r->parent, out, r->options->rows, "row %" PRIu64 " %s", r->taken, why);

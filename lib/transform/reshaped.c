@@ -37,9 +37,8 @@ void etl_reshaped_open(struct etl_reshaped *reshaped, const struct etl_stage_env
 }
 
 /* Moves what came into `part`, whose arena is the batch's. */
-static int put_together(const struct etl_reshaped *reshaped, const char *name, struct etl_batch
-	*batch,
-	struct etl_batch *part, struct etl_error *err)
+static int put_together(const struct etl_reshaped *reshaped, const char *name,
+	struct etl_batch *batch, struct etl_batch *part, struct etl_error *err)
 {
 	size_t max = reshaped->env.memory_max ? reshaped->env.memory_max : HELD_MAX;
 

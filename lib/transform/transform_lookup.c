@@ -46,8 +46,7 @@ static const struct etl_option options[] = {
 		.help = "field of the record: field of the document"},
 	{.name = "absent", .type = ETL_OPT_NODE, .offset = AT(bad.absent),
 		.help = "no such document or field: reject (default), null, text (the record "
-			"stays as it "
-			"is), default"},
+			"stays as it is), default"},
 	{.name = "default", .type = ETL_OPT_NODE, .offset = AT(bad.fallback),
 		.help = "the value of absent: default"},
 	{0}};

@@ -107,6 +107,32 @@ def test_a_changed_transform(etld, flow, db, metadata):
     assert documents(db["hourly"]) == restated
 
 
+def test_killed_and_reloaded_in_the_middle(etld, flow, db):
+    """A restatement goes on behind a kill, by the definition that holds then; what it had done by another
+    one is stale, and nothing is there twice."""
+    daemon = loaded(etld({"hourly": job(flow, 19)}))
+    before = db["hourly"].count_documents({})
+    reload(daemon, job(flow, 19, "g/m3"))
+    daemon.ctl("restate", "hourly", "--rate", "1/s")  # ten seconds between its two pieces
+    wait_for(lambda: len(stale(daemon)["windows"]) == 9, "the first piece is not in")
+    daemon.kill9()
+    daemon.write_job("hourly", job(flow, 19, "kg/m3"))
+    daemon.start()
+    wait_for(lambda: len(stale(daemon)["windows"]) == 10, "the second piece is not in")
+    wait_for(lambda: not daemon.ctl("backfills").json["backfills"], "the restatement goes on")
+    assert {d["co_unit"] for d in db["hourly"].find()} == {"g/m3", "kg/m3"}
+
+    # A reload as soon as the rest is in: all of it is stale at once.
+    daemon.ctl("restate", "hourly")
+    wait_for(lambda: not stale(daemon)["windows"], "the first piece is not in")
+    reload(daemon, job(flow, 19))
+    wait_for(lambda: not daemon.ctl("backfills").json["backfills"], "the restatement goes on")
+    assert daemon.ctl("restate", "hourly", "--wait").json["backfill"]["windows"]["done"] == 19
+    assert stale(daemon)["windows"] == []
+    assert {d["co_unit"] for d in db["hourly"].find()} == {"mg/m3"}
+    assert db["hourly"].count_documents({}) == before
+
+
 def test_what_the_change_back_means(etld, flow):
     """What the old definition made is its own again, without a read; what the other one made is stale."""
     daemon = loaded(etld({"hourly": job(flow, 6)}))

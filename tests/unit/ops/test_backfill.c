@@ -184,6 +184,26 @@ static void test_pieces_begin_and_end_with_what_is_wanted(void **state)
 	rig_free(rig);
 }
 
+/* A window of an older grid that begins where one of ours does is not ours. */
+static void test_windows_of_an_older_grid(void **state)
+{
+	struct rig *rig = rig_new(rig_yaml, 30);
+	struct etl_state *s = rig->driver.state;
+	struct etl_backfill b = whole(rig, 0, 4, ETL_REPROCESS_MISSING);
+	struct etl_ledger_entry e = {.window = {hour(0), hour(2)}, .state = ETL_WINDOW_LOADED};
+	struct etl_commit c = {.job = "job", .partition = "a", .run_id = "r", .fence = 1, .entries = &e,
+		.n_entries = 1, .origin = hour(0), .window_ms = 2 * HOUR_MS};
+	struct etl_error err = ETL_ERROR_INIT;
+	struct etl_watermark mark;
+
+	(void)state;
+	assert_int_equal(s->ops->watermark_claim(s, "job", "a", 1, hour(0), HOUR_MS, &mark, &err), 0);
+	assert_int_equal(s->ops->commit(s, NULL, &c, &err), 0);
+	snprintf(b.partition, sizeof b.partition, "a");
+	need_piece(rig, rig->job, &b, 0, 4);
+	rig_free(rig);
+}
+
 static void test_cut_to_the_grid_and_to_what_is_final(void **state)
 {
 	struct rig *rig = rig_new(rig_yaml, 10);
@@ -407,6 +427,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pieces_and_survey_against_a_naive_reading),
 		cmocka_unit_test(test_pieces_begin_and_end_with_what_is_wanted),
+		cmocka_unit_test(test_windows_of_an_older_grid),
 		cmocka_unit_test(test_cut_to_the_grid_and_to_what_is_final),
 		cmocka_unit_test(test_a_job_that_has_no_windows_any_more),
 		cmocka_unit_test(test_the_rate_bounds_a_piece),

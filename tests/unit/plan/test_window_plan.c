@@ -182,6 +182,28 @@ static void test_older_entries(void **state)
 	etl_due_list_fini(&due);
 }
 
+/* A start that was moved back: what lies before the origin was never closed, though it is below the
+ * watermark. */
+static void test_a_start_moved_back(void **state)
+{
+	struct etl_watermark mark = {.origin = hour(3), .processed = hour(6)};
+	struct etl_ledger_brief had[3];
+	struct etl_due_list due = {0};
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		had[i] = (struct etl_ledger_brief){.window = {hour(3 + i), hour(4 + i)},
+			.state = ETL_WINDOW_LOADED};
+	assert_int_equal(etl_window_scan_range(&hourly, &mark, hour(6)).start.ms, hour(0).ms);
+	etl_window_plan(&hourly, &mark, hour(6), had, 3, NULL, &due);
+	assert_int_equal(due.n, 3);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(due.windows[i].window.start.ms, hour(i).ms);
+		assert_int_equal(due.windows[i].why, ETL_DUE_NEW);
+	}
+	etl_due_list_fini(&due);
+}
+
 /* After a rewind: what was closed is due again, oldest first, up to the old watermark and what
  * is read again by rule; the watermark does not jump over a window that is still open. */
 static void test_after_rewind(void **state)
@@ -502,6 +524,7 @@ int main(void)
 		cmocka_unit_test(test_none),
 		cmocka_unit_test(test_a_grid_without_a_size),
 		cmocka_unit_test(test_older_entries),
+		cmocka_unit_test(test_a_start_moved_back),
 		cmocka_unit_test(test_after_rewind),
 		cmocka_unit_test(test_after_set),
 		cmocka_unit_test(test_retention),

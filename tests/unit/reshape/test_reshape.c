@@ -65,8 +65,7 @@ static void expect_shape(const struct shape *shape)
 	for (size_t i_ = 0; i_ < sizeof(shapes) / sizeof *(shapes); i_++)                       \
 	expect_shape(&(shapes)[i_])
 
-/* ---- columns ----------------------------------------------------------------------------------
- * */
+/* ---- columns ------------------------------------------------------------------------------ */
 
 static void test_columns(void **state)
 {
@@ -106,8 +105,7 @@ static void test_columns(void **state)
 	EXPECT(shapes);
 }
 
-/* ---- explode ----------------------------------------------------------------------------------
- * */
+/* ---- explode ------------------------------------------------------------------------------ */
 
 static void test_explode(void **state)
 {
@@ -143,8 +141,7 @@ static void test_explode(void **state)
 	EXPECT(shapes);
 }
 
-/* ---- keyed ------------------------------------------------------------------------------------
- * */
+/* ---- keyed -------------------------------------------------------------------------------- */
 
 static void test_keyed(void **state)
 {
@@ -181,8 +178,7 @@ static void test_keyed(void **state)
 	EXPECT(shapes);
 }
 
-/* ---- rows -------------------------------------------------------------------------------------
- * */
+/* ---- rows --------------------------------------------------------------------------------- */
 
 static void test_rows(void **state)
 {
@@ -220,8 +216,7 @@ static void test_rows(void **state)
 	EXPECT(shapes);
 }
 
-/* ---- pivot ------------------------------------------------------------------------------------
- * */
+/* ---- pivot -------------------------------------------------------------------------------- */
 
 static void test_pivot(void **state)
 {
@@ -311,8 +306,7 @@ static void test_pivot_pages(void **state)
 	etl_arena_free(arena);
 }
 
-/* ---- memory -----------------------------------------------------------------------------------
- * */
+/* ---- memory ------------------------------------------------------------------------------- */
 
 static void put_many(struct etl_buf *body, size_t n, const char *begin, const char *each, const char
 	*end)
@@ -373,8 +367,8 @@ static void test_begins_anew(void **state)
 	}
 }
 
-/* Feeds `body` in pieces of 64 KiB as a transfer does; format_drain aborts where a batch overflows.
- * */
+/* Feeds `body` in pieces of 64 KiB as a transfer does; format_drain aborts where a batch
+ * overflows. */
 static uint64_t count_made(const char *reshape, const struct etl_buf *body, size_t *held_most)
 {
 	struct etl_arena *arena = etl_arena_new(0);
@@ -478,8 +472,7 @@ static void test_pivot_memory(void **state)
 	etl_arena_free(arena);
 }
 
-/* ---- configuration ----------------------------------------------------------------------------
- * */
+/* ---- configuration ------------------------------------------------------------------------ */
 
 static void test_refused(void **state)
 {

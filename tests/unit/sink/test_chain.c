@@ -63,8 +63,7 @@ CLOSE(encode)
 CLOSE(pack)
 CLOSE(place)
 
-/* ---- encode: records to lines ------------------------------------------------------------------
- * */
+/* ---- encode: records to lines ------------------------------------------------------------- */
 
 static int open_encode(void *self, const void *options, const struct etl_sink_env *env,
 	struct etl_error *err)
@@ -93,8 +92,7 @@ static int write_encode(void *self, struct etl_batch *batch, struct etl_load_res
 static const struct etl_sink_type encode = {.name = "encode", .size = sizeof(struct stage),
 	.open = open_encode, .write = write_encode, .close = close_encode};
 
-/* ---- pack: holds back until it is told that all is there ---------------------------------------
- * */
+/* ---- pack: holds back until it is told that all is there ---------------------------------- */
 
 static int open_pack(void *self, const void *options, const struct etl_sink_env *env,
 	struct etl_error *err)
@@ -298,8 +296,8 @@ static void test_closed_in_the_middle(void **state)
 	etl_sink_close(NULL);
 }
 
-/* A stage that does not open is closed, as are those behind it; those before it were never there.
- * */
+/* A stage that does not open is closed, as are those behind it; those before it were never
+ * there. */
 static void test_a_stage_that_does_not_open(void **state)
 {
 	struct etl_error err = ETL_ERROR_INIT;

@@ -172,6 +172,9 @@ static void test_twice(void **state)
 	assert_string_equal(err.message,
 		"there are two documents with s int32 1: 'on' has to name what tells them "
 		"apart");
+	/* The same bytes of another type are another value. */
+	assert_int_equal(add(t, "{\"s\": 2, \"v\": {\"$numberLong\": \"5\"}}", &err), 0);
+	assert_int_equal(add(t, "{\"s\": 2, \"v\": {\"$date\": {\"$numberLong\": \"5\"}}}", &err), -1);
 	etl_table_free(t);
 	/* More than memory. */
 	t = etl_table_new(&place, 100 * 1024);

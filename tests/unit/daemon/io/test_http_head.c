@@ -73,12 +73,15 @@ static void an_interim_answer_is_forgotten(void **state)
 	assert_true(line(&head, "HTTP/1.1 103 Early Hints\r\n"));
 	assert_true(line(&head, "Link: <https://example.org/?page=2>; rel=\"next\"\r\n"));
 	assert_true(line(&head, "Content-Length: 1\r\n"));
+	assert_true(line(&head, "ETag: \"early\"\r\n"));
 	etld_http_head_tell(&head, &told);
+	assert_string_equal(told.etag, "\"early\"");
 	assert_non_null(strstr(told.hints, "page=2"));
 	assert_true(line(&head, "HTTP/1.1 200 OK\r\n"));
 	assert_true(line(&head, "Content-Length: 2\r\n"));
 	etld_http_head_tell(&head, &told);
 	assert_string_equal(told.hints, "");
+	assert_string_equal(told.etag, "");
 	etld_http_head_fini(&head);
 }
 
