@@ -4,7 +4,8 @@
  *
  * Example: a job loaded 19 windows into orders_v1; its file now says orders_v2. The ledger has 19
  * windows closed, so that no run reads them again, and orders_v2 has none. One warning says so with
- * the command that loads them (etlctl restate), and is not repeated by each run; when it is mended and the target changes again, it is told again.
+ * the command that loads them (etlctl restate), and is not repeated by each run; when it is mended
+ * and the target changes again, it is told again.
  */
 #include "engine/elsewhere.h"
 
