@@ -4,19 +4,20 @@
  *
  * Example: a job loaded 19 windows into orders_v1; its file now says orders_v2. The ledger has 19
  * windows closed, so that no run reads them again, and orders_v2 has none. One warning says so with
- * the command that loads them (a backfill with --reprocess all), and is not repeated by each run;
- * when it is mended and the target changes again, it is told again.
+ * the command that loads them (etlctl restate), and is not repeated by each run; when it is mended
+ * and the target changes again, it is told again.
  */
 #include "engine/elsewhere.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/hash.h"
 #include "base/str.h"
 #include "io/journal.h"
 #include "io/message_ids.h"
-#include "job/definition.h"
 
 void etld_elsewhere_set(struct etld_partition *partition, struct etl_elsewhere *elsewhere,
 	uint64_t here)
@@ -57,19 +58,27 @@ bool etld_elsewhere_line(const struct etld *etld, const struct etld_job *job, st
 	return true;
 }
 
+/* Of all partitions: the value of one may change, and then that of another. */
+static uint64_t definitions_of(const struct etl_job *job)
+{
+	uint64_t all = 0;
+
+	for (size_t i = 0; i < job->n_partitions; i++)
+		all = etl_hash64(&job->partitions[i].definition, sizeof all, all);
+	return all;
+}
+
 /* What was told: counts change with each run, targets and definitions do not. */
 static char *key_of(const struct etl_job *job, const struct etl_elsewhere *sum)
 {
-	char definition[ETL_DEFINITION_TEXT_BYTES];
 	struct etl_buf key ETL_BUF_CLEANUP;
 
 	etl_buf_init(&key, 4096);
 	etl_buf_str(&key, sum->target);
 	for (size_t i = 0; i < sum->n_in; i++)
 		etl_buf_printf(&key, " %s", sum->in[i].name);
-	etl_definition_text(job->partitions[0].definition, definition);
 	if (sum->older)
-		etl_buf_printf(&key, " %s", definition);
+		etl_buf_printf(&key, " %" PRIx64, definitions_of(job));
 	return etl_strdup(etl_buf_text(&key));
 }
 

@@ -2,6 +2,8 @@
 """A job whose definition changes: what an older one made is told at reload, at start, by status, why and
 windows --stale, nothing is replayed unasked, and restate loads exactly these windows again. And checks
 that hold what is loaded already."""
+import datetime as dt
+
 import pytest
 
 from airqino_sim import STATION_1
@@ -105,6 +107,29 @@ def test_a_changed_transform(etld, flow, db, metadata):
     loaded(daemon)
     wait_for(lambda: db["hourly"].count_documents({}) == len(restated), "not all is loaded")
     assert documents(db["hourly"]) == restated
+
+
+def test_each_changed_partition_is_told(etld, db):
+    """The values of one partition change, and then those of another, while nothing was restated."""
+    db["src"].insert_many({"t": when, "s": s} for s in ("a", "b", "c") for when in (
+        dt.datetime(2026, 1, 1, 0, 30), dt.datetime(2026, 1, 1, 1, 30)))
+
+    def stations(**heights):
+        return {"schedule": {"cron": "0 0 1 1 *"}, "partitions": {
+            "station": ["a", "b", "c"], "values": {"height": {s: str(heights.get(s, 10)) for s in "abc"}}},
+            "window": {"size": "1h", "start": "2026-01-01T00:00:00Z", "end": "2026-01-01T02:00:00Z"},
+            "extract": {"mongodb": {"collection": "src", "filter": {"s": "{station}"}, "time": {"field": "t"}}},
+            "transform": [{"set": {"height": "{height}"}}],
+            "load": {"mongodb": {"collection": "out", "key": ["s", "t"]}}}
+    daemon = etld({"hourly": stations()})
+    loaded(daemon)
+    for made, n in ((stations(b=20), 2), (stations(b=20, c=30), 4)):
+        (warning,) = reload(daemon, made)
+        assert warning.startswith(f"hourly: {n} windows were made by an older definition"), warning
+        assert sum(entry.get("MESSAGE") == warning for entry in daemon.log()) == 1
+    assert {w["partition"] for w in stale(daemon)["windows"]} == {"station=b", "station=c"}
+    daemon.ctl("restate", "hourly", "--wait")
+    assert sorted(d["height"] for d in db["out"].find()) == ["10", "10", "20", "20", "30", "30"]
 
 
 def test_killed_and_reloaded_in_the_middle(etld, flow, db):
