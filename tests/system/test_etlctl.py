@@ -75,7 +75,7 @@ def envelope(name, **members):
     return [{"parameters": {"schema": f"etl.{name}/1", "generated_at": NOW, **members}}]
 
 
-LETTER = {"id": "a" * 32, "job": "airqino", "partition": "station=1", "run_id": RUN_ID,
+LETTER = {"object": None, "id": "a" * 32, "job": "airqino", "partition": "station=1", "run_id": RUN_ID,
           "window": {"start": "2026-07-01T10:00:00Z", "end": "2026-07-01T11:00:00Z"}, "step": "check",
           "at": "2026-07-01T12:00:00Z", "first_at": "2026-07-01T11:00:00Z", "times": 1, "time": "2026-07-01T10:20:00Z",
           "position": 7}
@@ -132,19 +132,19 @@ ANSWERS = {
     "WatermarkSet": envelope("watermark_change", job="airqino", kind="set", dry_run=False, reason="x", windows=7,
                              partitions=[CHANGED, {**CHANGED, "partition": "station=2", "changed": False,
                                                    "windows": 0, "to": CHANGED["from"]}]),
-    "WindowsAccept": envelope("decision", job="airqino", decision="accept", partition="station=1", state="skipped",
+    "WindowsAccept": envelope("decision", job="airqino", decision="accept", partition="station=1", state="skipped", object=None,
                               window={"start": "2026-07-01T10:00:00Z", "end": "2026-07-01T11:00:00Z"},
                               was={"state": "failed", "reason": "every record was rejected", "run_id": RUN_ID},
                               reason="noise", watermark="2026-07-01T12:00:00Z", change_id=RUN_ID),
     "HeldList": envelope("held", truncated=False, held=[{
-        "job": "airqino", "partition": "station=1", "start": "2026-07-01T10:00:00Z", "end": "2026-07-01T11:00:00Z",
+        "job": "airqino", "partition": "station=1", "start": "2026-07-01T10:00:00Z", "end": "2026-07-01T11:00:00Z", "object": None,
         "since": "2026-07-01T11:10:00Z", "state": "held", "run_id": RUN_ID, "attempt": 2, "reason": "check range: CO is 1000, above 100",
         "checks": [{"check": "range", "field": "CO", "value": "1000", "limit": "max 100", "released": True},
                    {"check": "freshness", "field": "", "value": "5h", "limit": "3h", "released": False}],
         "more_checks": False, "released_by": "uid 0 (pid 7)", "released_at": "2026-07-01T11:20:00Z",
         "release": "etlctl held release airqino 2026-07-01T10:00:00Z --partition 1 --reason TEXT",
         "discard": "etlctl held discard airqino 2026-07-01T10:00:00Z --partition 1 --reason TEXT"}]),
-    "HeldRelease": envelope("decision", job="airqino", decision="release", partition="station=1", state="pending",
+    "HeldRelease": envelope("decision", job="airqino", decision="release", partition="station=1", state="pending", object=None,
                             window={"start": "2026-07-01T10:00:00Z", "end": "2026-07-01T11:00:00Z"},
                             was={"state": "held", "reason": "check range", "run_id": RUN_ID},
                             checks=[{"check": "range", "field": "CO", "value": "1000", "limit": "max 100",

@@ -136,11 +136,19 @@ def look_at_configurations(daemon, jobs, look):
     look("Next", job="tick")
 
 
+def on_time(answer):
+    """Without what a run says of slots before it: whether it has some is a matter of how fast the machine is."""
+    for run in [*answer.get("runs", []), answer.get("run") or {}]:
+        for name in ("code", "passed_over", "slot_first", "slots"):
+            run.pop(name, None)
+
+
 def test_a_daemon_answers_as_was_recorded(etld, db, metadata):
     real = {}
 
     def look(method, **parameters):
         for reply in call(daemon, method, **parameters):
+            on_time(reply["parameters"])
             name = method + ("+" if reply.get("continues") else "")
             real[name] = shapes.of(reply["parameters"], real.get(name))
 
