@@ -50,7 +50,7 @@ PLANTED = [
     ("a document that is put whatever is there", "lib/state/state_mongodb_docs.c",
      "\tappend_equal(query, when);\n\tok = ", "\tok = ", "unit:state/test_state_mongodb"),
     ("a document that is changed whatever it says", "lib/state/state_mongodb_docs.c",
-     "\tappend_equal(query, when);\n\tif (etl_place_open", "\tif (etl_place_open", "unit:state/test_state_twin"),
+     "\tappend_equal(query, when);\n\tif (etl_place_open", "\tif (etl_place_open", "unit:state/test_state_mongodb"),
     ("a document that comes again and forgets when it came first", "lib/state/state_mongodb_docs.c",
      "\"$setOnInsert\", \"{\", c->again.first", "\"$max\", \"{\", c->again.first", "unit:state/test_state_mongodb"),
     ("lists with their oldest first", "lib/state/state_mongodb_docs.c",

@@ -18,6 +18,7 @@
 /* after the above */
 #include <cmocka.h>
 
+#include "state/doc_read.h"
 #include "state/state.h"
 
 #define H(n) ((etl_wall){(int64_t)(n) * 3600000})
@@ -755,6 +756,35 @@ static void an_audit_is_there_once(void **state)
 	assert_int_equal(n, 1);
 }
 
+static int note_state_word(void *ctx, const bson_t *doc)
+{
+	snprintf(ctx, 16, "%s", etl_doc_text(doc, "state"));
+	return 0;
+}
+
+/* One that says something else than asked for is left as it is. */
+static void a_document_is_changed_if_it_says_so(void **state)
+{
+	const struct etl_equal running = {.field = "state", .text = "running"}, done = {"state", "done"};
+	const struct etl_doc_query mine = {.id = "u1"};
+	bson_t *doc = BCON_NEW("_id", "u1", "job", "u", "state", "done");
+	bson_t *fields = BCON_NEW("state", "cancelled");
+	struct etl_error err = ETL_ERROR_INIT;
+	char word[16] = "";
+
+	(void)state;
+	assert_int_equal(store->ops->put(store, &etl_backfills, (bson_t *[]){doc}, 1, &err), 0);
+	assert_int_equal(store->ops->update(store, &etl_backfills, "u1", &running, fields, &err), 0);
+	assert_int_equal(store->ops->list(store, &etl_backfills, &mine, note_state_word, word, &err), 0);
+	assert_string_equal(word, "done");
+	assert_int_equal(store->ops->update(store, &etl_backfills, "u1", &done, fields, &err), 1);
+	assert_int_equal(store->ops->list(store, &etl_backfills, &mine, note_state_word, word, &err), 0);
+	assert_string_equal(word, "cancelled");
+	assert_int_equal(store->ops->remove(store, &etl_backfills, "u1", &err), 0);
+	bson_destroy(fields);
+	bson_destroy(doc);
+}
+
 static void dead_letters_and_audit_are_taken(void **state)
 {
 	struct etl_dead_letter_info info = {"l1", "p", RUN_A, recent(1), NULL};
@@ -944,6 +974,7 @@ static void alerts_are_told_once(void **state)
 		cmocka_unit_test(pauses_of_an_older_etld),                                      \
 		cmocka_unit_test(a_late_order_gives_way_to_a_newer_one),                        \
 		cmocka_unit_test(an_audit_is_there_once),                                       \
+		cmocka_unit_test(a_document_is_changed_if_it_says_so),                          \
 		cmocka_unit_test(dead_letters_and_audit_are_taken),                             \
 		cmocka_unit_test(dead_letters_are_told_whole),                                  \
 		cmocka_unit_test(a_letter_that_comes_again_is_counted),                         \
