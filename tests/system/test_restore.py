@@ -41,7 +41,7 @@ def test_metadata_of_before(mongodb, flow, db, metadata, database, tmp_path):
             etld.run("hourly", ok=(0,))
         etld.run("daily", ok=(0,))
     backup = copy(metadata)
-    assert backup["layout"][0]["version"] == 1
+    assert backup["layout"][0]["version"] == 2
     for name, job in flow.jobs(2).items():
         etld.write_job(name, job)
     with etld:
