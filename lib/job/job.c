@@ -125,12 +125,12 @@ static size_t rows_of(const struct etl_option *table)
 }
 
 /* Rows of all jobs and those of the kind as one table, so that a misspelt key of either has its
- * nearest one. The struct of the kind's rows lies `behind` bytes behind the other. */
-static const struct etl_option *join_rows(const struct etl_option *kind, size_t behind,
-	const struct etl_conf_env *env)
+ * nearest one. The struct of the kind's rows lies `behind` bytes behind the other. The caller's: kept
+ * with each job they would be half of what a small one costs. */
+static struct etl_option *join_rows(const struct etl_option *kind, size_t behind)
 {
 	size_t n = rows_of(job_table), m = rows_of(kind);
-	struct etl_option *rows = etl_arena_zalloc(env->arena, (n + m + 1) * sizeof *rows);
+	struct etl_option *rows = etl_calloc(n + m + 1, sizeof *rows);
 
 	memcpy(rows, job_table, n * sizeof *rows);
 	for (size_t i = 0; i < m; i++) {
@@ -180,6 +180,7 @@ struct etl_job *etl_job_load_as(const char *name, const struct etl_node *root,
 	size_t at_begin = etl_diag_count(env->diag);
 	const struct etl_work_kind *kind;
 	size_t behind = (sizeof(struct job_options) + 15) & ~(size_t)15;
+	struct etl_option *rows;
 	struct job_options *o;
 	char *filled;
 
@@ -190,18 +191,22 @@ struct etl_job *etl_job_load_as(const char *name, const struct etl_node *root,
 		return job;
 	}
 	kind = kind_of(root, kinds, env);
-	filled = etl_arena_zalloc(env->arena, behind + kind->config->options_size);
+	rows = join_rows(kind->config->options, behind);
+	filled = etl_calloc(1, behind + kind->config->options_size);
 	o = (void *)filled;
-	etl_options_fill(join_rows(kind->config->options, behind, env), root, filled, "job", env);
+	etl_options_fill(rows, root, filled, "job", env);
 	load_common(job, o, root, env);
 	if (etl_node_get(root, kind->config->key))
 		job->work = kind->type;
-	job->work_options = filled + behind;
+	job->work_options = etl_arena_zalloc(env->arena, kind->config->options_size + 1);
+	memcpy(job->work_options, filled + behind, kind->config->options_size);
 	kind->config->check(job, job->work_options, root, at_begin, env);
 	if (etl_diag_count(env->diag) == at_begin && o->window)
 		etl_job_check_start(job, o->window, env);
 	if (etl_diag_count(env->diag) == at_begin)
 		etl_job_define(job, env);
+	free(filled);
+	free(rows);
 	return job;
 }
 
