@@ -526,7 +526,7 @@ PLANTED = [
      "unit:flow/test_run_checks"),
     ("a partition that was not asked is missed", "lib/check/check_expected_partitions.c",
      "\t\tif (facts->partitions[i].units)\n", "\t\tif (true)\n", "unit:check/test_checks"),
-    ("two kinds of work in one file", "lib/job/job.c",
+    ("two kinds of work in one file", "lib/job/job_load.c",
      "\t\tif (node && found)\n", "\t\tif (node && !node)\n", "unit:run/test_work"),
     ("a file with rows of two units", "lib/flow/slice.c",
      "if (by_unit && n && work->slice.batch->n)", "if (false)", "unit:flow/test_units_told"),
