@@ -65,6 +65,7 @@ OWNERS = {  # how a third party's header begins -> where it may be included (pat
     "openssl/": ["lib/base/", "lib/source/http/"],
     "iconv.h": ["lib/format/charset."],
 }
+LARGEST_CIRCLE = 3
 NOT_BSON = ["daemon/etlctl/"]
 # Tests may use what libetl is made of; the daemon's own libraries only by right.
 NOT_IN_TESTS = ["ev.h", "curl/", "systemd/", "microhttpd"]
@@ -121,6 +122,27 @@ def includes(path):
     return re.findall(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', text, re.M)
 
 
+def circles(known):
+    """Sets of more than LARGEST_CIRCLE files (a .c with its .h) in which each leads to each by includes."""
+    leads = {}
+    for path in known:
+        here = os.path.splitext(path)[0]
+        targets = (resolve(path, name, known) for opening, name in includes(path) if opening == '"')
+        leads.setdefault(here, set()).update(os.path.splitext(t)[0] for t in targets if t)
+    reached = {file: reach(leads, file) for file in leads}
+    sets = {frozenset([file, *(t for t in reached[file] if file in reached.get(t, ()))]) for file in leads}
+    return ["a circle of " + ", ".join(sorted(s)) for s in sorted(sets, key=sorted) if len(s) > LARGEST_CIRCLE]
+
+
+def reach(leads, file):
+    found, ahead = set(), [file]
+    while ahead:
+        fresh = leads.get(ahead.pop(), set()) - found
+        found |= fresh
+        ahead += fresh
+    return found
+
+
 def main():
     report = tree.Report("rooms")
     known = {f for f in tree.files(".c", ".h") if room_of(f)}
@@ -133,6 +155,7 @@ def main():
                 problem = wrong_quoted(path, name, known) if opening == '"' else wrong_angled(path, name)
                 problems += [problem] if problem else []
         report.check(f"includes of {room}", problems)
+    report.check("no circle of many files", circles(known))
     wrong = [wrong_angled(path, name) for path in sorted(tree.files(".c", ".h")) if path.startswith("tests/")
              for opening, name in includes(path) if opening == "<" and name.startswith(tuple(NOT_IN_TESTS))]
     report.check("the daemon's libraries in tests", [w for w in wrong if w])

@@ -42,6 +42,9 @@ WRONGS = [  # (lint, what is wrong, file, text, a word of the answer)
     ("readmes", "a file that no README names", "lib/base/other.c", "", "does not name other"),
     ("readmes", "a room without README", "lib/sink/sink.h", "", "lib/sink/README.md is missing"),
 ]
+CIRCLE = {  # each leads to the next, d to a
+    "lib/base/a.h": HEAD + '#include "base/b.h"\n', "lib/base/b.h": HEAD + '#include "base/c.h"\n', "lib/base/c.h": HEAD,
+    "lib/base/c.c": HEAD + '#include "base/d.h"\n', "lib/base/d.h": HEAD + '#include "base/a.h"\n'}
 HARMLESS = [  # what must not be found
     ("banned", "a word in a comment or a text", "lib/base/x.c",
      '/* strcpy(a, b) */\nconst char *s = "time(0)";\nint x = a->time(0);\n'),
@@ -83,6 +86,10 @@ def main():
             word = "only the contract"
         code, out = run(lint, extra)
         result(code == 1 and word in out, f"{lint} finds {what}", out)
+    code, out = run("rooms", CIRCLE)
+    result(code == 1 and "a circle of lib/base/a, lib/base/b, lib/base/c, lib/base/d" in out, "rooms finds four in a circle", out)
+    code, out = run("rooms", {**CIRCLE, "lib/base/b.h": HEAD})
+    result(code == 0, "rooms lets pass a way that is no circle", out)
     for lint, what, name, text in HARMLESS:
         code, out = run(lint, {name: HEAD + text})
         result(code == 0, f"{lint} lets pass {what}", out)
