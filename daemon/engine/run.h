@@ -7,7 +7,7 @@
 #ifndef ETLD_RUN_H
 #define ETLD_RUN_H
 
-#include "engine/runs.h"
+#include "engine/jobs.h"
 #include "engine/runs_watch.h"
 #include "engine/shares.h"
 #include "io/fetch_clock.h"

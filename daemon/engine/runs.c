@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "engine/outcome.h"
+#include "engine/runs.h"
 #include "engine/strands.h"
 #include "io/journal.h"
 #include "io/message_ids.h"

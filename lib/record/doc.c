@@ -192,6 +192,15 @@ bool etl_element_text(const struct etl_element *e, const char **text, uint32_t *
 	return true;
 }
 
+void etl_element_decimal_text(const struct etl_element *e, char out[BSON_DECIMAL128_STRING])
+{
+	bson_decimal128_t decimal;
+
+	memcpy(&decimal.low, e->value, 8);
+	memcpy(&decimal.high, e->value + 8, 8);
+	bson_decimal128_to_string(&decimal, out);
+}
+
 bool etl_element_date(const struct etl_element *e, etl_wall *out)
 {
 	if (e->type != 0x09)

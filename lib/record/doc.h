@@ -51,6 +51,8 @@ bool etl_element_double(const struct etl_element *e, double *out);
 bool etl_element_int64(const struct etl_element *e, int64_t *out); /* int32 and int64 only */
 bool etl_element_text(const struct etl_element *e, const char **text, uint32_t *len);
 bool etl_element_date(const struct etl_element *e, etl_wall *out);
+/* A Decimal128 element's text ("1.50", "NaN"). */
+void etl_element_decimal_text(const struct etl_element *e, char out[BSON_DECIMAL128_STRING]);
 static inline bool etl_element_is_null(const struct etl_element *e)
 {
 	return e->type == 0x0a || e->type == 0x06;

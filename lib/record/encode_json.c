@@ -14,7 +14,6 @@
 
 #include "base/encode.h"
 #include "base/str.h"
-#include "record/number.h"
 #include "time/civil.h"
 
 /* As deep as libbson's validator lets a document be; below it a hostile one would end
@@ -113,7 +112,7 @@ static bool put_decimal(const struct etl_element *e, struct etl_buf *out)
 {
 	char text[BSON_DECIMAL128_STRING];
 
-	etl_number_decimal_text(e, text);
+	etl_element_decimal_text(e, text);
 	if (strpbrk(text, "Nn")) /* NaN, Infinity */
 		return etl_buf_str(out, "null");
 	return etl_buf_str(out, text);

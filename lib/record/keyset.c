@@ -55,7 +55,7 @@ static void add_decimal(struct etl_buf *key, const struct etl_element *e)
 	long exponent;
 	int64_t whole;
 
-	etl_number_decimal_text(e, text);
+	etl_element_decimal_text(e, text);
 	negative = *text == '-';
 	if (!etl_number_is_text(text, strlen(text))) { /* NaN, Infinity, -Infinity */
 		add_double(key, text[negative] == 'N' ? (double)NAN :

@@ -118,15 +118,6 @@ bool etl_number_whole(const char *text, size_t len, int64_t *out)
 	return true;
 }
 
-void etl_number_decimal_text(const struct etl_element *e, char out[BSON_DECIMAL128_STRING])
-{
-	bson_decimal128_t decimal;
-
-	memcpy(&decimal.low, e->value, 8);
-	memcpy(&decimal.high, e->value + 8, 8);
-	bson_decimal128_to_string(&decimal, out);
-}
-
 /* The number's text, if the element is text or a decimal that is a number. */
 static bool number_text(
 	const struct etl_element *e, char out[ETL_NUMBER_TEXT_BYTES], size_t *len)
@@ -135,7 +126,7 @@ static bool number_text(
 	uint32_t n;
 
 	if (e->type == BSON_TYPE_DECIMAL128) {
-		etl_number_decimal_text(e, out);
+		etl_element_decimal_text(e, out);
 		*len = strlen(out);
 		return etl_number_is_text(out, *len);
 	}

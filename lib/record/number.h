@@ -39,7 +39,4 @@ bool etl_number_decimal(const struct etl_element *e, bson_decimal128_t *out);
  * infinities and what lies beyond a double. */
 bool etl_number_nearest(const struct etl_element *e, double *out);
 
-/* A Decimal128 element's text ("1.50", "NaN"). */
-void etl_number_decimal_text(const struct etl_element *e, char out[BSON_DECIMAL128_STRING]);
-
 #endif

@@ -142,7 +142,7 @@ static bool value_text(const struct etl_element *e, char text[ETL_NUMBER_TEXT_BY
 			return false;
 		etl_encode_double(real, text);
 	} else if (e->type == BSON_TYPE_DECIMAL128) {
-		etl_number_decimal_text(e, text);
+		etl_element_decimal_text(e, text);
 		return etl_number_is_text(text, strlen(text));
 	} else if (e->type == BSON_TYPE_BOOL) {
 		snprintf(text, ETL_NUMBER_TEXT_BYTES, "%s", *e->value ? "true" : "false");
